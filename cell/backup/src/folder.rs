@@ -10,22 +10,18 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
-    /// Whether one was left behind by somebody who did not come to an end.
-    pub(crate) was_left: bool,
 }
 
 impl Folder {
-    /// An empty folder of this name beside the database. Refused is who comes while another is at work.
+    /// The folder of this name beside the database, with what somebody left in it who did not come to an end: see
+    /// [`empty`](Self::empty). Refused is who comes while another is at work.
     pub(crate) fn beside(database: &Path, suffix: &str) -> Result<Folder, BackupError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(suffix);
-        let path = PathBuf::from(name);
+        let path = path_beside(database, suffix);
         let failed = BackupError::at(&path);
-        let was_left = match fs::create_dir(&path) {
-            Ok(()) => false,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => true,
-            Err(error) => return Err(failed(error)),
-        };
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
         let lock = File::open(&path).map_err(&failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -34,16 +30,29 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        for entry in fs::read_dir(&path).map_err(&failed)? {
+        Ok(Folder { path, _lock: lock })
+    }
+
+    /// Removes what is in it.
+    pub(crate) fn empty(&self) -> Result<(), BackupError> {
+        let failed = BackupError::at(&self.path);
+        for entry in fs::read_dir(&self.path).map_err(&failed)? {
             fs::remove_file(entry.map_err(&failed)?.path()).map_err(&failed)?;
         }
-        Ok(Folder { path, _lock: lock, was_left })
+        Ok(())
     }
 
     /// A file in it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Where the folder of this name stands beside a database.
+pub(crate) fn path_beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 impl Drop for Folder {
@@ -62,7 +71,6 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let database = place.path().join("cell.db");
         let first = Folder::beside(&database, ".backup").expect("a folder");
-        assert!(!first.was_left);
         fs::write(first.file("cell"), "half").expect("written");
         let second = Folder::beside(&database, ".backup").map(drop);
         assert!(matches!(second, Err(BackupError::InTheWay { .. })), "{second:?}");
@@ -73,6 +81,8 @@ mod tests {
         fs::create_dir(&path).expect("left behind");
         fs::write(path.join("cell"), "half").expect("left behind");
         let next = Folder::beside(&database, ".backup").expect("a folder");
-        assert!(next.was_left && !next.file("cell").exists());
+        assert!(next.file("cell").exists(), "whoever comes next may ask what was left");
+        next.empty().expect("emptied");
+        assert!(!next.file("cell").exists());
     }
 }

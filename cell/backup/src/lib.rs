@@ -29,13 +29,14 @@ mod manifest;
 pub mod names;
 mod restore;
 mod upload;
+mod vacant;
 
 pub use copy::MOST_GROWTH;
 pub use error::BackupError;
 pub use list::{find, list};
 pub use make::{Moment, back_up};
 pub use manifest::{BackedUpFile, Manifest};
-pub use restore::{Restoring, restore};
+pub use restore::{Restoring, restore, unfinished};
 
 use std::path::PathBuf;
 

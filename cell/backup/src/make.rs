@@ -40,6 +40,7 @@ pub async fn back_up(
     most_growth: u64,
 ) -> Result<Manifest, BackupError> {
     let folder = Folder::beside(&files.cell, FOLDER)?;
+    folder.empty()?;
     let Copies { cell, lists, identity, incarnations } = copy(files, &folder, most_growth).await?;
     let id = names::id(moment.at, moment.own);
     let manifest = Manifest {

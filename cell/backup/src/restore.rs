@@ -3,15 +3,16 @@
 use crate::CellFiles;
 use crate::error::BackupError;
 use crate::fetch::fetch;
-use crate::folder::Folder;
+use crate::folder::{Folder, path_beside};
 use crate::manifest::Manifest;
+use crate::vacant::Vacant;
 use atoll_object_store::ObjectStore;
-use atoll_sqlite::DatabaseLock;
 use cell_shard::{LogInspector, Renewed, renew};
 use cell_store::StoreError;
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
 use std::fs::{self, File};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// Of the folder beside the database into which a backup is fetched.
@@ -26,46 +27,68 @@ pub struct Restoring {
     pub now_ms: i64,
 }
 
+/// In the folder from the moment on at which the lists get their name until the cell has its own: where a restore was
+/// killed in between, the lists are nobody's.
+const PLACING: &str = "placing";
+
 /// Puts a cell as it was when the backup was made where there is none. Its log goes on as a new incarnation: it may be
 /// started when this returns, and where this fails there is no cell.
 ///
 /// Refused is a place where there is a database of the cell or of its lists, or a file that says that there was one.
-/// Killed, this leaves a folder beside the database, and perhaps the lists without their cell: the next restore takes
-/// both away.
+/// Both places are held to the end, so that no cell is started in them meanwhile. Killed, this leaves empty files, a
+/// folder beside the database ([`unfinished`]), and perhaps the lists without their cell: the next restore takes all of
+/// them away.
 pub async fn restore(
     objects: &dyn ObjectStore,
     manifest: &Manifest,
     files: &CellFiles,
     as_what: Restoring,
 ) -> Result<Renewed, BackupError> {
-    refuse_database(&files.cell).await?;
+    let mut cell = Vacant::hold(&files.cell).await?;
     let folder = Folder::beside(&files.cell, FOLDER)?;
-    if !folder.was_left {
-        refuse_database(&files.lists).await?;
+    if folder.file(PLACING).exists() {
+        remove(&files.lists)?;
     }
-    let (cell, lists) = (folder.file("cell.db"), folder.file("lists.db"));
-    fetch(objects, manifest, "lists", &manifest.lists, &lists).await?;
-    fetch(objects, manifest, "cell", &manifest.cell, &cell).await?;
-    SqliteVisibility::inspect(&SqliteOptions::new(&lists)).await?;
-    let renewed = go_on(&cell, manifest, as_what).await?;
+    let mut lists = Vacant::hold(&files.lists).await?;
+    folder.empty()?;
+    let (fetched, fetched_lists) = (folder.file("cell.db"), folder.file("lists.db"));
+    fetch(objects, manifest, "lists", &manifest.lists, &fetched_lists).await?;
+    fetch(objects, manifest, "cell", &manifest.cell, &fetched).await?;
+    SqliteVisibility::inspect(&SqliteOptions::new(&fetched_lists)).await?;
+    let renewed = go_on(&fetched, manifest, as_what).await?;
+    cell.check_again()?;
+    lists.check_again()?;
+    mark(&folder.file(PLACING))?;
     // The cell comes last: as long as it is not there, nothing is.
-    place(&lists, &files.lists)?;
-    place(&cell, &files.cell)?;
-    for path in [&files.lists, &files.cell] {
-        let mut lock = DatabaseLock::acquire(path).await.map_err(BackupError::refused(path))?;
-        lock.keep().map_err(BackupError::refused(path))?;
+    lists.fill(&fetched_lists)?;
+    if let Err(error) = cell.fill(&fetched) {
+        remove(&files.lists)?;
+        return Err(error);
     }
+    lists.keep()?;
+    cell.keep()?;
     Ok(renewed)
 }
 
-/// Refuses a place that has a database, or had one.
-async fn refuse_database(path: &Path) -> Result<(), BackupError> {
-    match DatabaseLock::of_existing(path).await.map_err(BackupError::refused(path))? {
-        None => Ok(()),
-        Some(_) => {
-            let why = "there is a database already: restore to another place, or move it away with all files beside it";
-            Err(BackupError::in_the_way(path, why))
-        }
+/// The folder that a restore has left, or uses, beside a database that is not there yet; none beside one that is. Who
+/// starts a cell there makes a new one in the place of the one that is to come back.
+pub fn unfinished(database: &Path) -> Option<PathBuf> {
+    let is_there = fs::metadata(database).is_ok_and(|file| file.len() > 0);
+    Some(path_beside(database, FOLDER)).filter(|folder| !is_there && folder.exists())
+}
+
+/// Makes an empty file; it and its name are on the disk when this returns.
+fn mark(path: &Path) -> Result<(), BackupError> {
+    let made = File::create(path).and_then(|file| file.sync_all());
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    made.and_then(|()| File::open(folder)?.sync_all()).map_err(BackupError::at(path))
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), BackupError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(BackupError::at(path)(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -87,14 +110,4 @@ async fn go_on(cell: &Path, manifest: &Manifest, as_what: Restoring) -> Result<R
         return Err(StoreError::Unavailable(why).into());
     }
     Ok(renewed)
-}
-
-/// Gives a whole file its name; it is on the disk when this returns.
-fn place(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let failed = BackupError::at(to);
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    sync(from).map_err(&failed)?;
-    fs::rename(from, to).map_err(&failed)?;
-    let to = std::path::absolute(to).map_err(&failed)?;
-    sync(to.parent().unwrap_or(Path::new("/"))).map_err(&failed)
 }

@@ -130,6 +130,7 @@ impl CellFiles {
     ) -> anyhow::Result<Self> {
         let beside = visibility_path(path);
         let (file, beside_file) = (LockedFile::acquire(path).await?, LockedFile::acquire(&beside).await?);
+        refuse_unfinished(path)?;
         look(path, &beside).await?;
         rest.await?;
         let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
@@ -182,7 +183,19 @@ pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
         DatabaseLock::of_existing(path).await.with_context(|| named(path))?,
         DatabaseLock::of_existing(&beside).await.with_context(|| named(&beside))?,
     ];
+    refuse_unfinished(path)?;
     look(path, &beside).await
+}
+
+/// Refuses a place in which a restore did not come to its end: a new cell would stand in the way of the one that is to
+/// come back.
+fn refuse_unfinished(path: &Path) -> anyhow::Result<()> {
+    let Some(folder) = cell_backup::unfinished(path) else { return Ok(()) };
+    bail!(
+        "{}: a restore did not come to its end: run `atoll cell restore` again, or remove {} to begin with an empty one",
+        named(path),
+        folder.display()
+    )
 }
 
 async fn look(path: &Path, beside: &Path) -> anyhow::Result<()> {
@@ -214,6 +227,31 @@ pub(crate) fn visibility_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn no_cell_begins_where_a_restore_was_cut_short() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, folder) = (place.path().join("cell.db"), place.path().join("cell.db.restore"));
+        std::fs::create_dir(&folder).unwrap();
+        for left in [false, true] {
+            if left {
+                std::fs::write(&path, "").unwrap();
+            }
+            let refused = [
+                CellFiles::open(&path, async { Ok(()) }).await.err().unwrap().to_string(),
+                inspect(&path).await.unwrap_err().to_string(),
+            ];
+            for refused in refused {
+                assert!(
+                    refused.contains("atoll cell restore") && refused.contains("cell.db.restore"),
+                    "{refused}"
+                );
+            }
+            assert_eq!(path.exists(), left);
+        }
+        std::fs::remove_dir(&folder).unwrap();
+        CellFiles::open(&path, async { Ok(()) }).await.unwrap().close().await;
+    }
 
     #[test]
     fn visibility_stands_beside() {

@@ -2,10 +2,11 @@
 
 use atoll_object_store::fault::{FaultObjects, ObjectCall, ObjectFault};
 use atoll_object_store::{MemoryObjectStore, ObjectStore};
-use atoll_sqlite::DatabaseLock;
+use atoll_sqlite::{DatabaseLock, Refusal};
 use bytes::Bytes;
 use cell_backup::{
     BackupError, CellFiles, MOST_GROWTH, Manifest, Moment, Restoring, back_up, find, list, restore,
+    unfinished,
 };
 use cell_store::{Incarnations, MetadataRecord, MetadataStore};
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 const FIRST: Uuid = Uuid::from_u128(1);
@@ -256,15 +258,71 @@ async fn a_restore_that_was_cut_short_is_done_again() {
     let target = TempDir::new().expect("a folder");
     let folder = target.path().join("cell.db.restore");
     std::fs::create_dir(&folder).expect("a folder");
-    for name in ["cell.db", "cell.db-wal", "lists.db"] {
+    for name in ["cell.db", "cell.db-wal", "placing"] {
         std::fs::write(folder.join(name), "half").expect("written");
     }
+    std::fs::write(files(target.path()).cell, "").expect("held by an empty file");
     std::fs::write(files(target.path()).lists, "of that restore").expect("written");
+    assert_eq!(unfinished(&files(target.path()).cell).as_ref(), Some(&folder));
     restore(&objects, &made, &files(target.path()), RESTORING).await.expect("restored");
     let restored = opened(target.path()).await;
     restored.close().await;
     SqliteVisibility::inspect(&SqliteOptions::new(files(target.path()).lists)).await.expect("lists");
-    assert!(!folder.exists());
+    assert!(!folder.exists() && unfinished(&files(target.path()).cell).is_none());
+}
+
+/// Killed before it came to the lists, it has none of its own: these are somebody's.
+#[tokio::test]
+async fn a_restore_that_was_cut_short_early_leaves_other_lists_alone() {
+    let (cell, objects) = (Served::new().await, MemoryObjectStore::default());
+    let made = cell.back_up(&objects, 0).await.expect("a backup");
+    let target = TempDir::new().expect("a folder");
+    std::fs::create_dir(target.path().join("cell.db.restore")).expect("a folder");
+    std::fs::write(files(target.path()).lists, "something").expect("written");
+    let refused = restore(&objects, &made, &files(target.path()), RESTORING).await;
+    assert!(matches!(refused, Err(BackupError::InTheWay { .. })), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(files(target.path()).lists).expect("readable"), "something");
+}
+
+#[tokio::test]
+async fn nobody_takes_the_place_of_a_cell_that_is_being_restored() {
+    let (cell, inner) = (Served::new().await, Arc::new(MemoryObjectStore::default()));
+    let made = cell.back_up(&*inner, 0).await.expect("a backup");
+    for past_the_lock in [None, Some("cell.db"), Some("cell.db-wal"), Some("cell-visibility.db-wal")] {
+        let target = TempDir::new().expect("a folder");
+        let place = files(target.path());
+        let (objects, go_on) =
+            (FaultObjects::new(Arc::clone(&inner) as Arc<dyn ObjectStore>, 1), Arc::new(Semaphore::new(0)));
+        objects.script(ObjectCall::Get, ObjectFault::HoldBefore(Arc::clone(&go_on)));
+        let meanwhile = async {
+            while !target.path().join("cell.db.restore").exists() {
+                tokio::task::yield_now().await;
+            }
+            match past_the_lock {
+                None => {
+                    for path in [&place.cell, &place.lists] {
+                        let other = DatabaseLock::acquire(path).await;
+                        assert!(matches!(other, Err(Refusal::InUse)), "{other:?}");
+                    }
+                    assert!(unfinished(&place.cell).is_some());
+                }
+                Some(name) => std::fs::write(target.path().join(name), "something").expect("written"),
+            }
+            go_on.add_permits(1);
+        };
+        let (restored, ()) = tokio::join!(restore(&objects, &made, &place, RESTORING), meanwhile);
+        match past_the_lock {
+            None => {
+                restored.expect("restored");
+                opened(target.path()).await.close().await;
+            }
+            Some(name) => {
+                assert!(matches!(restored, Err(BackupError::InTheWay { .. })), "{name}: {restored:?}");
+                let stands = std::fs::read_to_string(target.path().join(name)).expect("it stays");
+                assert_eq!(stands, "something");
+            }
+        }
+    }
 }
 
 #[tokio::test]
