@@ -28,13 +28,15 @@ use std::sync::atomic::Ordering;
 
 impl ShardRuntime {
     /// Takes every shard over; serving begins shard by shard as each is replayed. One that cannot be taken over is
-    /// refused by itself; an error where none could.
+    /// refused by itself; an error where none could. A cell that stops on the way serves nothing, and that is no error:
+    /// who has it open takes down that its log went back.
     pub(crate) async fn acquire_all(self: &Arc<Self>) -> Result<(), ShardError> {
         let ids: Vec<ShardId> = self.shards.iter().map(|shard| shard.id).collect();
         let outcomes = self.acquire(&ids).await;
         let mut errors: Vec<(ShardId, ShardError)> =
             outcomes.into_iter().filter_map(|(id, outcome)| Some((id, outcome.err()?))).collect();
         if errors.len() == ids.len()
+            && self.halted().is_none()
             && let Some((_, error)) = errors.pop()
         {
             return Err(error);
@@ -66,7 +68,13 @@ impl ShardRuntime {
                         self.full.store(false, Ordering::Relaxed);
                         outcomes.push((id, self.begin_term(found, claim).await));
                     }
-                    Ok(AppendOutcome::Superseded | AppendOutcome::WentBack) => left.push(id),
+                    Ok(AppendOutcome::Superseded) => left.push(id),
+                    Ok(AppendOutcome::WentBack) => {
+                        // Rows that were there when it was found are gone, and somebody may have seen them: their
+                        // usage was exported. Read again the shard would go on over them under the same name.
+                        self.halt(id);
+                        outcomes.push((id, self.check_halted()));
+                    }
                     Err(error) => outcomes.push((id, Err(error.into()))),
                 }
             }

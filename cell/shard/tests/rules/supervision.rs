@@ -234,6 +234,23 @@ async fn a_log_that_lost_its_end_stops_the_cell() {
     }
 }
 
+/// What a new owner found is gone before its ownership record is written. It has served nothing, yet others may have
+/// seen those rows.
+#[tokio::test(start_paused = true)]
+async fn a_takeover_that_finds_less_than_it_has_just_read_stops_the_cell() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    let next = cell.another_with(|store| store.script(Call::Append, Fault::WentBack)).await;
+    let next = next.expect("it is there to say so");
+    assert!(next.runtime.halted().is_some(), "{:?}", next.runtime.problems());
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(next.runtime.serving(), 0);
+    assert!(next.runtime.problems()[0].starts_with("the cell stopped"));
+    let refused = next.run(&id, signal("next")).await;
+    assert!(matches!(refused, Err(ShardError::NotOwner(_))), "{refused:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_that_finds_less_than_was_written_stops_the_cell() {
     let cell = Cell::new().await;

@@ -23,6 +23,9 @@ pub enum Fault {
     /// An append: it is answered as accepted and nothing is written, as by a store that loses what it promised. Slices
     /// of that owner are answered with `WentBack` from then on. Another call: `Before`.
     Forget,
+    /// An append: nothing of it is written, and each is answered with `WentBack`, as by a store that lost its end a
+    /// moment ago. Another call: `Before`.
+    WentBack,
     /// An append: it takes effect, and is answered with an outcome too few. Another call: `Before`.
     Short,
     /// It panics and had no effect.
@@ -138,6 +141,7 @@ impl Plan {
                 | Fault::After(_)
                 | Fault::Partly(_)
                 | Fault::Forget
+                | Fault::WentBack
                 | Fault::Short
                 | Fault::Panic
         ) {

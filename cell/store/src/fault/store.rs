@@ -91,7 +91,7 @@ async fn meet<T>(
     match fault {
         Fault::None => inner.await,
         Fault::Before(error) => Err(error),
-        Fault::Partly(_) | Fault::Forget | Fault::Short => Err(injected()),
+        Fault::Partly(_) | Fault::Forget | Fault::WentBack | Fault::Short => Err(injected()),
         Fault::Panic => panic!("a mistake in a store"),
         Fault::After(error) => inner.await.and(Err(error)),
         Fault::HoldBefore(gate) => {
@@ -132,6 +132,9 @@ impl Layer for FaultStore {
         if let Fault::Forget = fault {
             self.plan.lock().forgot(appends);
             return Ok(vec![AppendOutcome::Accepted; appends.len()]);
+        }
+        if let Fault::WentBack = fault {
+            return Ok(vec![AppendOutcome::WentBack; appends.len()]);
         }
         if let Fault::Short = fault {
             let outcomes = self.inner.shards.append(appends).await?;
