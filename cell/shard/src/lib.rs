@@ -93,6 +93,6 @@ pub use projection::{
     Telling, Unconfirmed,
 };
 pub use quarantine::Quarantined;
-pub use recovery::{Keeper, LogInspector, Renewed, renew};
+pub use recovery::{Keeper, LogInspector, Renewed, USAGE_MANIFEST, renew};
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use time::{Clock, HOUR_MS};

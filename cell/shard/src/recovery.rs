@@ -17,4 +17,4 @@ pub(crate) use found::Deletions;
 pub use found::LogInspector;
 pub use keeper::Keeper;
 pub(crate) use loss::{Loss, Trouble};
-pub use renewal::{Renewed, renew};
+pub use renewal::{Renewed, USAGE_MANIFEST, renew};

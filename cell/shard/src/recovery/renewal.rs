@@ -7,9 +7,15 @@
 use super::found::Found;
 use crate::time::HOUR_MS;
 use atoll_internal_api::log::v1::record::ShardFact;
+use atoll_internal_api::usage::v1::CellManifest;
 use cell_engine::Registry;
 use cell_store::{Incarnations, Restored, ShardId, StoreError, StoreIdentity, Stores};
+use prost::Message;
 use uuid::Uuid;
+
+/// Kind of the configuration record that says which hours metering was told of when the cell began: a `CellManifest`,
+/// under the id of the first incarnation.
+pub const USAGE_MANIFEST: &str = "usage_manifest";
 
 /// A new incarnation, and what it goes on from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,13 +41,22 @@ pub async fn renew(stores: &Stores, id: Uuid, wall_ms: i64) -> Result<Renewed, S
     let identity = stores.shards.open(1, id).await?;
     let mut incarnations = Incarnations::load(&*stores.metadata, identity).await?;
     let replaces = incarnations.current();
-    let restored = restored(stores, identity, wall_ms).await?;
+    let first_hour_ms = first_hour(stores, &incarnations).await?;
+    let restored = restored(stores, identity, first_hour_ms, wall_ms).await?;
     incarnations.begin(&*stores.metadata, id, restored.clone()).await?;
     Ok(Renewed { replaces, id, restored })
 }
 
 /// Where the log ends; one shard after the other, so that no more than one tail is in memory.
-async fn restored(stores: &Stores, identity: StoreIdentity, wall_ms: i64) -> Result<Restored, StoreError> {
+///
+/// A shard that has sealed nothing seals from `first_hour_ms` on; from the hour on in which it begins where nobody was
+/// told of an hour yet.
+async fn restored(
+    stores: &Stores,
+    identity: StoreIdentity,
+    first_hour_ms: Option<i64>,
+    wall_ms: i64,
+) -> Result<Restored, StoreError> {
     let kinds = Registry::default();
     let (mut first_seq, mut at_ms) = (Vec::new(), wall_ms);
     let mut sealed = Vec::new();
@@ -53,10 +68,25 @@ async fn restored(stores: &Stores, identity: StoreIdentity, wall_ms: i64) -> Res
         at_ms = at_ms.max(found.time().millis_up());
         sealed.push(sealed_hour(&found));
     }
-    // A shard that has sealed nothing seals from the hour on in which it begins.
     let this_hour = at_ms - at_ms.rem_euclid(HOUR_MS);
-    let unsealed = sealed.into_iter().map(|sealed| sealed.map_or(this_hour, |hour| hour + HOUR_MS));
-    Ok(Restored { first_seq, at_ms, first_hour_ms: unsealed.min().unwrap_or(this_hour) })
+    let first_hour_ms = first_hour_ms.unwrap_or(this_hour);
+    let unsealed = sealed.into_iter().map(|sealed| sealed.map_or(first_hour_ms, |hour| hour + HOUR_MS));
+    Ok(Restored { first_seq, at_ms, first_hour_ms: unsealed.min().unwrap_or(first_hour_ms) })
+}
+
+/// The first hour that the incarnation before must seal; none where it is the first, and metering is told of none.
+async fn first_hour(stores: &Stores, incarnations: &Incarnations) -> Result<Option<i64>, StoreError> {
+    let Some(before) = incarnations.all().last() else { return Ok(None) };
+    if let Some(restored) = &before.restored {
+        return Ok(Some(restored.first_hour_ms));
+    }
+    let manifests = stores.metadata.list(USAGE_MANIFEST).await?;
+    let Some(stored) = manifests.into_iter().find(|stored| stored.id == before.id.to_string()) else {
+        return Ok(None);
+    };
+    let manifest = CellManifest::decode(stored.data)
+        .map_err(|_| StoreError::Corrupt("the stored usage manifest does not decode".to_owned()))?;
+    Ok(Some(manifest.first_hour_start_ms))
 }
 
 /// Start of the last hour that a shard has sealed.

@@ -1,10 +1,11 @@
 //! A new incarnation begins where the log ends, and neither its time nor its hours go back.
 
 use crate::fixture::*;
-use atoll_internal_api::usage::v1::StorageClass;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
-use cell_shard::{HOUR_MS, renew};
-use cell_store::{Incarnations, ShardId, StoreIdentity};
+use atoll_internal_api::usage::v1::{CellManifest, StorageClass};
+use cell_shard::{HOUR_MS, USAGE_MANIFEST, renew};
+use cell_store::{Incarnations, MemoryStore, MetadataRecord, ShardId, StoreIdentity};
+use prost::Message;
 use uuid::Uuid;
 
 const HOUR: i64 = HOUR_MS * 1_000_000;
@@ -106,4 +107,24 @@ async fn no_storage_is_of_a_time_before_it_began() {
     };
     again.out.until(|out| !out.deleted().is_empty()).await;
     assert_eq!(taken_off(), [began_ms]);
+}
+
+/// A shard may have sealed nothing for hours: its cell begins all the same where metering was told that it does.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_has_sealed_nothing_owes_all_hours_of_its_cell() {
+    let began = HOUR_MS * 1_000;
+    let stores = MemoryStore::new().stores();
+    let identity = stores.shards.open(SHARDS, Uuid::from_u128(1)).await.unwrap();
+    let manifest = CellManifest { first_hour_start_ms: began, ..CellManifest::default() };
+    let record = MetadataRecord {
+        kind: USAGE_MANIFEST.to_owned(),
+        id: identity.incarnation.to_string(),
+        version: 1,
+        data: manifest.encode_to_vec().into(),
+    };
+    stores.metadata.put(&record).await.unwrap();
+    for next in [NEXT, Uuid::from_u128(0x9e38)] {
+        let renewed = renew(&stores, next, began + 7 * HOUR_MS).await.unwrap();
+        assert_eq!(renewed.restored.first_hour_ms, began);
+    }
 }

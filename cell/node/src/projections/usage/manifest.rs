@@ -3,13 +3,11 @@
 use atoll_internal_api::usage::v1::CellManifest;
 use atoll_object_store::{ObjectStore, ObjectStoreError};
 use bytes::Bytes;
-use cell_shard::HOUR_MS;
+use cell_shard::{HOUR_MS, USAGE_MANIFEST};
 use cell_store::{Incarnation, Incarnations, MetadataRecord, MetadataStore, PutOutcome, StoreError};
 use prost::Message;
 use uuid::Uuid;
 
-/// Kind of the record in the cell's configuration.
-const KIND: &str = "usage_manifest";
 /// A manifest never changes.
 const VERSION: u64 = 1;
 
@@ -68,7 +66,7 @@ impl Manifests {
 /// hour from when it all began.
 async fn first_hour(store: &dyn MetadataStore, id: Uuid, manifest: &CellManifest) -> Result<i64, StoreError> {
     let record = MetadataRecord {
-        kind: KIND.to_owned(),
+        kind: USAGE_MANIFEST.to_owned(),
         id: id.to_string(),
         version: VERSION,
         data: manifest.encode_to_vec().into(),
@@ -76,7 +74,7 @@ async fn first_hour(store: &dyn MetadataStore, id: Uuid, manifest: &CellManifest
     if store.put(&record).await? == PutOutcome::Written {
         return Ok(manifest.first_hour_start_ms);
     }
-    let stored = store.list(KIND).await?.into_iter().find(|stored| stored.id == record.id);
+    let stored = store.list(USAGE_MANIFEST).await?.into_iter().find(|stored| stored.id == record.id);
     let stored = stored.and_then(|stored| CellManifest::decode(stored.data).ok());
     let stored =
         stored.ok_or_else(|| StoreError::Corrupt("the stored usage manifest does not decode".to_owned()))?;
