@@ -19,8 +19,8 @@ pub(crate) enum Verdict {
         /// Start of the first hour that is not asked for.
         until_ms: i64,
     },
-    /// The incarnation is lost: its hours from this on are complete, sealed or not, until it seals one behind that of the
-    /// decision.
+    /// The incarnation is lost: its hours from this on are complete, sealed or not, until it seals one behind that of
+    /// the decision.
     Lost {
         /// Start of the first hour that is given up.
         since_ms: i64,
