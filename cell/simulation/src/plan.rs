@@ -271,7 +271,7 @@ impl Plan {
             resident_entities: if random.random_bool(0.5) { 4 } else { 1_000 },
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
             side_row_bytes: if random.random_bool(0.4) { 1 << 10 } else { 64 << 10 },
-            memory_budget: if random.random_bool(0.3) && !has_large { SMALL_MEMORY } else { 1 << 30 },
+            memory_budget: if random.random_bool(0.5) && !has_large { SMALL_MEMORY } else { 1 << 30 },
             repeats: if random.random_bool(0.5) { 0.4 } else { 0.0 },
             workers,
         }
