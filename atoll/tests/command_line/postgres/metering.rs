@@ -42,11 +42,7 @@ fn a_database_that_it_may_not_have() {
         "belongs to another program (it holds what Atoll keeps for: cell): use a database of its own",
     );
     server.sql(&name, "UPDATE atoll_schema SET name = 'metering', version = 99");
-    refuses(
-        &name,
-        &url,
-        "has schema version 99, this version knows ",
-    );
+    refuses(&name, &url, "has schema version 99, this version knows ");
     refused(
         folder.path(),
         &metering(&server.url("missing")),

@@ -167,8 +167,10 @@ fn arrivals(lives: &[Life], random: &mut StdRng) -> Vec<Arrival> {
             // What a later life holds of the rows, and when that began.
             let shard = log.name.shard as usize;
             let later = lives.iter().filter_map(|life| life.restored.as_ref());
-            let later =
-                later.filter(|(of, ..)| *of == number).map(|(_, keeps, at_ms)| (keeps[shard], *at_ms)).next_back();
+            let later = later
+                .filter(|(of, ..)| *of == number)
+                .map(|(_, keeps, at_ms)| (keeps[shard], *at_ms))
+                .next_back();
             let mut begins = Vec::new();
             while from < log.end() {
                 begins.push(from);
