@@ -7,18 +7,13 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use atoll_api::call::{Code, Method, Status};
-use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType};
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
-use atoll_internal_api::cell::v1::{GetStatusRequest, GetStatusResponse, cell_admin};
-use atoll_rpc::{CallOptions, RawClient};
+use atoll_api::call::Code;
 use atoll_test_postgres::{Server, Settings};
-use prost::Message;
 use tempfile::TempDir;
 
+use crate::asking::{Asker, eventually};
 use crate::running::Running;
 
 const TOKEN: &str = "of-the-pieces";
@@ -26,10 +21,8 @@ const TOKEN: &str = "of-the-pieces";
 const INPUT: usize = 256 << 10;
 /// More workflows than any of the disks holds.
 const MOST: usize = 1_000;
-/// For a call: one that waits for room is given up.
-const CALL: Duration = Duration::from_secs(5);
-/// Tells hung from works.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A call that waits for room is given up.
+const ASKER: Asker = Asker { limit: Duration::from_secs(5), ..Asker::with(TOKEN) };
 
 /// A file system of its own in a folder. Goes with this.
 struct Disk(TempDir);
@@ -71,49 +64,6 @@ fn configure(folder: &Path) -> String {
     admin
 }
 
-async fn call<Q: Message, A: Message + Default>(
-    address: &str,
-    method: Method<Q, A>,
-    request: Q,
-) -> Result<A, Status> {
-    let client = RawClient::new(address).unwrap();
-    client.call(method, &request, CallOptions::timeout(CALL).bearer(TOKEN)).await
-}
-
-async fn begin(cell: &Running, number: usize) -> Result<(), Status> {
-    let payload = Payload { data: vec![7; INPUT].into(), ..Payload::default() };
-    let request = wf::StartWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        workflow_id: number.to_string(),
-        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
-        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
-        input: Some(Payloads { payloads: vec![payload] }),
-        request_id: "1".to_owned(),
-        ..Default::default()
-    };
-    call(cell.address(), rpc::START_WORKFLOW_EXECUTION, request).await.map(drop)
-}
-
-async fn described(cell: &Running, number: usize) -> Result<(), Status> {
-    let execution = WorkflowExecution { workflow_id: number.to_string(), ..Default::default() };
-    let request =
-        wf::DescribeWorkflowExecutionRequest { namespace: "default".to_owned(), execution: Some(execution) };
-    call(cell.address(), rpc::DESCRIBE_WORKFLOW_EXECUTION, request).await.map(drop)
-}
-
-async fn status(admin: &str) -> GetStatusResponse {
-    call(admin, cell_admin::GET_STATUS, GetStatusRequest::default()).await.unwrap()
-}
-
-/// Asks until there is an answer; fails with what was awaited and the last reason against it.
-async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> Result<(), String>) {
-    let give_up = Instant::now() + PATIENCE;
-    while let Err(reason) = ask().await {
-        assert!(Instant::now() < give_up, "never came: {what}; last: {reason}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 /// Fills the disk with workflows, makes room, and looks for all that were acknowledged.
 async fn a_cell_goes_on(folder: &Path, arguments: &[&str], make_room: impl FnOnce()) {
     let admin = configure(folder);
@@ -122,7 +72,7 @@ async fn a_cell_goes_on(folder: &Path, arguments: &[&str], make_room: impl FnOnc
     let mut waited = 0;
     let refused = async {
         for number in 0..MOST {
-            match begin(&cell, number).await {
+            match ASKER.begin(cell.address(), &number.to_string(), INPUT).await {
                 Ok(()) => acknowledged.insert(number),
                 Err(refused) if refused.code == Code::ResourceExhausted => return refused,
                 // It waited for room, and its caller did not.
@@ -142,28 +92,29 @@ async fn a_cell_goes_on(folder: &Path, arguments: &[&str], make_room: impl FnOnc
     let refused = refused.await;
     assert!(acknowledged.len() > 10, "{} fitted, then: {refused}", acknowledged.len());
     eventually("a problem in the cell's health", async || {
-        let problems = status(&admin).await.problems;
+        let problems = ASKER.status(&admin).await.problems;
         let told = problems.iter().any(|problem| problem.starts_with("the store has taken nothing for "));
         if told { Ok(()) } else { Err(format!("{problems:?}")) }
     })
     .await;
-    described(&cell, 0).await.expect("what is there is still answered");
+    ASKER.describe(cell.address(), "0").await.expect("what is there is still answered");
 
     make_room();
     eventually("a start that is accepted again", async || {
-        begin(&cell, MOST).await.map_err(|status| status.to_string())
+        ASKER.begin(cell.address(), &MOST.to_string(), INPUT).await.map_err(|status| status.to_string())
     })
     .await;
     acknowledged.insert(MOST);
     eventually("a healthy cell", async || {
-        let status = status(&admin).await;
+        let status = ASKER.status(&admin).await;
         if status.healthy && status.problems.is_empty() { Ok(()) } else { Err(format!("{status:?}")) }
     })
     .await;
     cell.kill();
     let cell = Running::start(folder, arguments);
     for number in acknowledged {
-        described(&cell, number).await.unwrap_or_else(|status| panic!("workflow {number}: {status}"));
+        let there = ASKER.describe(cell.address(), &number.to_string()).await;
+        there.unwrap_or_else(|status| panic!("workflow {number}: {status}"));
     }
     cell.stop();
 }

@@ -1,5 +1,6 @@
 //! The binary as a user meets it.
 
+mod asking;
 mod bad_input;
 mod cell_refuses;
 mod content;

@@ -6,21 +6,17 @@ mod refuses;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use atoll_api::call::{Method, Status};
-use atoll_rpc::{CallOptions, RawClient};
 use atoll_test_s3::{Operation, Server};
-use prost::Message;
 
+use crate::asking::Asker;
 use crate::content::content;
 
 /// Of the cell's admin listener, and of the pieces for one another.
 const TOKEN: &str = "of-the-pieces";
 /// What a prefix holds of a store that nobody has written to.
 const MARKER: &str = ".atoll-objects";
-/// Tells hung from works.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ASKER: Asker = Asker::with(TOKEN);
 /// What is asked of a server to find out whether a bucket is fit.
 const PROOF: [Operation; 3] = [Operation::List, Operation::Get, Operation::Put];
 
@@ -85,25 +81,4 @@ fn cell(url: &str) -> [&str; 10] {
 /// Takes usage in from there.
 fn metering(url: &str) -> [&str; 6] {
     ["metering", "serve", "--config", "metering.toml", "--objects-url", url]
-}
-
-async fn call<Q: Message, A: Message + Default>(
-    address: &str,
-    method: Method<Q, A>,
-    request: Q,
-) -> Result<A, Status> {
-    let client = RawClient::new(address).unwrap();
-    client.call(method, &request, CallOptions::timeout(PATIENCE).bearer(TOKEN)).await
-}
-
-/// Asks again and again until there is an answer; fails with what was awaited and the last reason against it.
-async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let give_up = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(reason) => assert!(Instant::now() < give_up, "never came: {what}; last: {reason}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -2,23 +2,19 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
 
-use atoll_api::call::{Code, Method, Status};
-use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType};
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
-use atoll_rpc::{CallOptions, RawClient};
-use prost::Message;
+use atoll_api::call::Code;
 use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
+use crate::asking::Asker;
 use crate::run::{Outcome, atoll};
 use crate::running::{CELL, Running};
 
 const TOKEN: &str = "of-the-admin-listener";
 const INTERNAL: &str = "of-the-other-pieces";
+const ASKER: Asker = Asker::with(INTERNAL);
 
 /// A cell with an admin listener, configured in `cell.toml`.
 fn configure(folder: &Path) {
@@ -35,40 +31,12 @@ fn start(folder: &Path) -> Running {
     Running::start(folder, &[&CELL[..], &["--config", "cell.toml"]].concat())
 }
 
-async fn call<Q: Message, A: Message + Default>(
-    cell: &Running,
-    method: Method<Q, A>,
-    request: Q,
-) -> Result<A, Status> {
-    let client = RawClient::new(cell.address()).unwrap();
-    let options = CallOptions::timeout(Duration::from_secs(30)).bearer(INTERNAL);
-    client.call(method, &request, options).await
-}
-
 async fn begin(cell: &Running, workflow_id: &str) {
-    begin_with(cell, workflow_id, 0).await;
-}
-
-async fn begin_with(cell: &Running, workflow_id: &str, input_bytes: usize) {
-    let payload = Payload { data: vec![7; input_bytes].into(), ..Payload::default() };
-    let request = wf::StartWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        workflow_id: workflow_id.to_owned(),
-        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
-        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
-        input: Some(Payloads { payloads: vec![payload] }),
-        request_id: "1".to_owned(),
-        ..Default::default()
-    };
-    call(cell, rpc::START_WORKFLOW_EXECUTION, request).await.unwrap();
+    ASKER.begin(cell.address(), workflow_id, 0).await.unwrap();
 }
 
 async fn described(cell: &Running, workflow_id: &str) -> Option<Code> {
-    let request = wf::DescribeWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), ..Default::default() }),
-    };
-    call(cell, rpc::DESCRIBE_WORKFLOW_EXECUTION, request).await.err().map(|status| status.code)
+    ASKER.describe(cell.address(), workflow_id).await.err().map(|status| status.code)
 }
 
 /// A cell that keeps the run of `bad` aside, because its snapshot is damaged, and serves `good`.
@@ -144,7 +112,7 @@ async fn a_run_whose_events_beside_the_log_are_damaged_is_kept_aside_and_the_cel
     let folder = tempfile::tempdir().unwrap();
     configure(folder.path());
     let cell = start(folder.path());
-    begin_with(&cell, "bad", 100_000).await;
+    ASKER.begin(cell.address(), "bad", 100_000).await.unwrap();
     begin(&cell, "good").await;
     cell.kill();
     let mut database =

@@ -2,47 +2,27 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
 
-use atoll_api::temporal::api::common::v1::WorkflowType;
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
-use atoll_rpc::{CallOptions, RawClient};
 use serde_json::Value;
 
+use crate::asking::Asker;
 use crate::content::content;
 use crate::run::atoll;
 use crate::running::{CELL, Running};
 
 const RUNS: usize = 20;
 const INTERNAL: &str = "of-the-other-pieces";
+const ASKER: Asker = Asker::with(INTERNAL);
 
 fn start(folder: &Path) -> Running {
     Running::start(folder, &[&CELL[..], &["--config", "cell.toml"]].concat())
 }
 
-fn options() -> CallOptions {
-    CallOptions::timeout(Duration::from_secs(30)).bearer(INTERNAL)
-}
-
 async fn count(cell: &Running) -> i64 {
     let request =
         wf::CountWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
-    let client = RawClient::new(cell.address()).unwrap();
-    client.call(rpc::COUNT_WORKFLOW_EXECUTIONS, &request, options()).await.unwrap().count
-}
-
-async fn begin(cell: &Running, workflow_id: &str) {
-    let request = wf::StartWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        workflow_id: workflow_id.to_owned(),
-        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
-        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
-        request_id: "1".to_owned(),
-        ..Default::default()
-    };
-    let client = RawClient::new(cell.address()).unwrap();
-    client.call(rpc::START_WORKFLOW_EXECUTION, &request, options()).await.unwrap();
+    ASKER.call(cell.address(), rpc::COUNT_WORKFLOW_EXECUTIONS, request).await.unwrap().count
 }
 
 #[tokio::test]
@@ -55,7 +35,7 @@ async fn a_cell_without_its_lists_has_them_again_when_they_were_rebuilt() {
     std::fs::write(folder.path().join("cell.toml"), text).unwrap();
     let cell = start(folder.path());
     for n in 0..RUNS {
-        begin(&cell, &format!("w-{n}")).await;
+        ASKER.begin(cell.address(), &format!("w-{n}"), 0).await.unwrap();
     }
     // In order: all that stands in the log alone is stored.
     cell.stop();

@@ -1,33 +1,13 @@
 //! An object store that does not answer: nothing waits for it, and nothing is lost.
 
 use atoll_api::call::Code;
-use atoll_api::temporal::api::common::v1::WorkflowType;
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
-use atoll_internal_api::cell::v1::{GetStatusRequest, GetStatusResponse, cell_admin};
 use atoll_internal_api::usage::v1::{GetCompletenessRequest, usage_service};
 use atoll_test_s3::Fault;
 use prost_types::Timestamp;
 
-use super::{Bucket, PROOF, call, cell, configure, eventually, metering};
+use super::{ASKER, Bucket, PROOF, cell, configure, metering};
+use crate::asking::eventually;
 use crate::running::Running;
-
-/// Starts a workflow on which nobody works.
-pub(super) async fn begin(cell: &Running, workflow_id: &str) {
-    let request = wf::StartWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        workflow_id: workflow_id.to_owned(),
-        workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
-        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
-        request_id: "1".to_owned(),
-        ..Default::default()
-    };
-    call(cell.address(), rpc::START_WORKFLOW_EXECUTION, request).await.unwrap();
-}
-
-async fn status(admin: &str) -> GetStatusResponse {
-    call(admin, cell_admin::GET_STATUS, GetStatusRequest::default()).await.unwrap()
-}
 
 impl Bucket {
     fn go_away(&self) {
@@ -43,9 +23,9 @@ async fn a_cell_serves_says_so_and_writes_later() {
     let admin = configure(folder.path());
     bucket.go_away();
     let served = Running::start(folder.path(), &cell(&bucket.url()));
-    begin(&served, "order").await;
+    ASKER.begin(served.address(), "order", 0).await.unwrap();
     let problem = eventually("a problem in the cell's health", async || {
-        let status = status(&admin).await;
+        let status = ASKER.status(&admin).await;
         assert!(status.healthy, "it serves, and usage waits: {:?}", status.problems);
         status.problems.first().cloned().ok_or_else(|| "none".to_owned())
     })
@@ -62,7 +42,7 @@ async fn a_cell_serves_says_so_and_writes_later() {
         if names.iter().any(|name| name.ends_with(".parquet")) { Ok(()) } else { Err(format!("{names:?}")) }
     })
     .await;
-    eventually("the end of the problem", async || match status(&admin).await.problems {
+    eventually("the end of the problem", async || match ASKER.status(&admin).await.problems {
         problems if problems.is_empty() => Ok(()),
         problems => Err(format!("{problems:?}")),
     })
@@ -78,7 +58,7 @@ async fn nobody_listens_there() {
     let file = folder.path().join("none");
     std::fs::write(file, "[default]\naws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
     let served = Running::start(folder.path(), &cell(gone));
-    begin(&served, "order").await;
+    ASKER.begin(served.address(), "order", 0).await.unwrap();
     served.stop();
     Running::start(folder.path(), &metering(gone)).stop();
 }
@@ -92,7 +72,7 @@ async fn metering_calls_nothing_complete_until_it_could_look() {
     let complete = async || {
         let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
         let request = GetCompletenessRequest { start_time: at(1_735_689_600), end_time: at(1_735_693_200) };
-        call(served.address(), usage_service::GET_COMPLETENESS, request).await
+        ASKER.call(served.address(), usage_service::GET_COMPLETENESS, request).await
     };
     assert_eq!(complete().await.unwrap_err().code, Code::Unavailable);
     bucket.0.faults().clear();

@@ -3,8 +3,8 @@
 use atoll_internal_api::usage::v1::{ListUsageRequest, usage_service};
 use prost_types::Timestamp;
 
-use super::{Bucket, MARKER, call, cell, configure, eventually, metering};
-use crate::objects::away::begin;
+use super::{ASKER, Bucket, MARKER, cell, configure, metering};
+use crate::asking::eventually;
 use crate::running::Running;
 
 #[allow(clippy::disallowed_methods, reason = "a test from outside is a shell")]
@@ -19,7 +19,7 @@ async fn one_start_is_metered(folder: &std::path::Path, url: &str) {
     // Whoever comes first: metering finds nothing yet.
     let metering = Running::start(folder, &metering(url));
     let cell = Running::start(folder, &cell(url));
-    begin(&cell, "order").await;
+    ASKER.begin(cell.address(), "order", 0).await.unwrap();
     let row = eventually("the usage of a start", async || {
         let request = ListUsageRequest {
             account_id: "acme1".to_owned(),
@@ -27,7 +27,7 @@ async fn one_start_is_metered(folder: &std::path::Path, url: &str) {
             end_time: hours_from_now(2),
             ..Default::default()
         };
-        let usage = call(metering.address(), usage_service::LIST_USAGE, request);
+        let usage = ASKER.call(metering.address(), usage_service::LIST_USAGE, request);
         let rows = usage.await.map_err(|status| status.to_string())?.rows;
         let starts = rows.iter().find(|row| row.action_type == "start_workflow");
         starts.cloned().ok_or_else(|| format!("{rows:?}"))
