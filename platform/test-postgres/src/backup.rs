@@ -3,10 +3,14 @@
 use crate::installed::{give, program, run};
 use crate::server::Server;
 use std::process::Command;
+use std::time::Duration;
 
 /// Settings of a server whose WAL is archived, in a folder beside its cluster.
 pub const ARCHIVED: [(&str, &str); 2] =
     [("archive_mode", "on"), ("archive_command", "mkdir -p ../archive && cp %p ../archive/%f")];
+
+/// Between two looks at what the server does by itself.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Server {
     /// Takes a base backup, as it is done on a server that serves. The server was started with [`ARCHIVED`].
@@ -28,7 +32,7 @@ impl Server {
         while !archived.exists()
             || self.sql("postgres", "SELECT last_archived_wal FROM pg_stat_archiver").is_empty()
         {
-            run(Command::new("sleep").arg("0.02"));
+            std::thread::sleep(LOOK);
         }
     }
 
@@ -41,21 +45,18 @@ impl Server {
     pub fn restored(&self, point: &str) -> Server {
         let server = Server::in_new_folder();
         run(Command::new("cp").arg("-a").arg(self.folder().join("base")).arg(server.data()));
-        let conf = server.data().join("postgresql.conf");
-        let own = std::fs::read_to_string(&conf).expect("a configuration");
         let port = server.address().port();
         let archive = self.folder().join("archive");
-        let settings = format!(
+        server.configure(&format!(
             "port = {port}\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_name = '{point}'\n\
              recovery_target_action = 'promote'\n",
             archive.display()
-        );
-        std::fs::write(&conf, own + &settings).expect("the configuration is written");
+        ));
         std::fs::write(server.data().join("recovery.signal"), "").expect("a signal");
         give(&server.data());
         server.resume();
         while server.sql("postgres", "SELECT pg_is_in_recovery()") != "f" {
-            run(Command::new("sleep").arg("0.02"));
+            std::thread::sleep(LOOK);
         }
         server
     }

@@ -94,8 +94,7 @@ impl Server {
         for (name, value) in settings.set {
             conf += &format!("{name} = '{value}'\n");
         }
-        let own = std::fs::read_to_string(data.join("postgresql.conf")).expect("a configuration") + &conf;
-        std::fs::write(data.join("postgresql.conf"), own).expect("the configuration is written");
+        server.configure(&conf);
         server.resume();
         server.sql(
             "postgres",
@@ -105,34 +104,6 @@ impl Server {
             ),
         );
         server
-    }
-
-    /// A server of the same version that follows this one by streaming replication and calls itself so. It has what
-    /// this one had, and is up to date some moment after the answer.
-    ///
-    /// # Panics
-    ///
-    /// When it does not start, with its log.
-    pub fn standby(&self, name: &str) -> Server {
-        let standby = Server::in_new_folder();
-        let data = standby.data();
-        let primary =
-            format!("host=127.0.0.1 port={} user=postgres application_name={name}", self.address().port());
-        run(program("pg_basebackup")
-            .args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-d"])
-            .arg(primary)
-            .arg("-D")
-            .arg(&data));
-        let own = std::fs::read_to_string(data.join("postgresql.conf")).expect("a configuration");
-        std::fs::write(data.join("postgresql.conf"), own + &format!("port = {}\n", standby.port))
-            .expect("the configuration is written");
-        standby.resume();
-        standby
-    }
-
-    /// Makes a standby follow nobody any more, and answers when it takes writes.
-    pub fn promote(&self) {
-        run(program("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-s", "promote"]));
     }
 
     /// A server without a cluster, with a folder that goes when this process does.
@@ -145,6 +116,13 @@ impl Server {
         let guard = guard.spawn().expect("a shell");
         give(&folder);
         Server { folder, port: free_port(), databases: AtomicU32::new(0), guard }
+    }
+
+    /// Adds to the settings of a server that does not run. The last of a name counts.
+    pub(crate) fn configure(&self, settings: &str) {
+        let file = self.data().join("postgresql.conf");
+        let own = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(file, own + settings).expect("the configuration is written");
     }
 
     /// Where it listens.
