@@ -18,7 +18,14 @@ pub(crate) struct Database {
     lists: String,
 }
 
-/// What a server has done so far; of two such counts, what it did between them.
+/// Up to where a server has come.
+pub(crate) struct Mark {
+    statements: f64,
+    /// Of the write-ahead log.
+    at: String,
+}
+
+/// What a server did between two marks.
 pub(crate) struct Counted {
     /// Statements, those that begin and end transactions too.
     pub(crate) statements: f64,
@@ -28,7 +35,6 @@ pub(crate) struct Counted {
     pub(crate) wal_bytes: f64,
     /// Of these, whole pages that were written for the first time since a checkpoint.
     pub(crate) page_bytes: f64,
-    at: String,
 }
 
 impl Database {
@@ -51,15 +57,26 @@ impl Database {
         self.server.pid()
     }
 
-    /// Up to now.
-    pub(crate) fn count(&self) -> Counted {
+    /// Where the server is now.
+    pub(crate) fn mark(&self) -> Mark {
         let statements = self.number(&format!(
             "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements JOIN pg_database ON oid = dbid
              WHERE datname IN ('{}', '{}')",
             self.cell, self.lists
         ));
-        let at = self.server.sql("postgres", "SELECT pg_current_wal_flush_lsn()");
-        Counted { statements, write_commits: 0.0, wal_bytes: 0.0, page_bytes: 0.0, at }
+        Mark { statements, at: self.server.sql("postgres", "SELECT pg_current_wal_flush_lsn()") }
+    }
+
+    /// What the server has done since.
+    pub(crate) fn since(&self, before: &Mark) -> Counted {
+        let now = self.mark();
+        let written = |what, only| self.written(&before.at, &now.at, what, only);
+        Counted {
+            statements: now.statements - before.statements,
+            write_commits: written("count", "\"resource_manager/record_type\" = 'Transaction/COMMIT'"),
+            wal_bytes: written("combined_size", "true"),
+            page_bytes: written("fpi_size", "true"),
+        }
     }
 
     /// Bytes of what the cell's database holds, largest first: name, table with what is stored beside it, indexes.
@@ -75,25 +92,11 @@ impl Database {
         self.server.sql("postgres", sql).parse().expect("a number")
     }
 
-    /// What the write-ahead log says of the time between two counts.
+    /// What the write-ahead log says of the time between two marks.
     fn written(&self, from: &str, to: &str, what: &str, only: &str) -> f64 {
         self.number(&format!(
             "SELECT coalesce(sum({what}), 0) FROM pg_get_wal_stats('{from}', '{to}', true) WHERE {only}"
         ))
-    }
-}
-
-impl Counted {
-    /// What the server did between this count and a later one.
-    pub(crate) fn until(&self, later: Self, database: &Database) -> Self {
-        let written = |what, only| database.written(&self.at, &later.at, what, only);
-        Self {
-            statements: later.statements - self.statements,
-            write_commits: written("count", "\"resource_manager/record_type\" = 'Transaction/COMMIT'"),
-            wal_bytes: written("combined_size", "true"),
-            page_bytes: written("fpi_size", "true"),
-            at: later.at,
-        }
     }
 }
 

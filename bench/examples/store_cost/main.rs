@@ -67,11 +67,11 @@ async fn main() -> Result<()> {
     match line.minutes {
         Some(minutes) => steady::run(&cell, &database, &watch, minutes, line.rate).await,
         None => {
-            let before = database.count();
+            let before = database.mark();
             let config = load(&cell, line.workflows, Some(line.in_flight), None, &watch);
             let report = atoll_bench::run(config).await?;
             print!("{report}");
-            say(&report, &before.until(database.count(), &database));
+            say(&report, &database.since(&before));
             Ok(())
         }
     }
